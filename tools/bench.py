@@ -1,7 +1,7 @@
 """Measures fledge and PyTorch in turns on the same cores and writes the table of docs/PERFORMANCE.md; `make bench` calls it.
 
 usage: bench.py --fledge target/release/train --python VENV/bin/python [--rounds 5] [--seconds 8] [--only TEXT]
-                [--original CHECKOUT] [--write docs/PERFORMANCE.md]
+                [--original CHECKOUT] [--translators CLONE --pix2pix FILE] [--write docs/PERFORMANCE.md]
 
 With --only, rows whose names hold TEXT are printed, and nothing is written.
 
@@ -9,7 +9,8 @@ Each measurement is a process of its own. In every round each row runs fledge, P
 (`memory_format=torch.channels_last`), one after the other, so that what else the machine does meets all three. A row's number
 is the median over rounds of the medians; its spread the smallest and the largest of them. Peak memory is the operating
 system's count for the process. StyleGAN2's rows run `bench_stylegan2.py`; with --original, a git clone of
-NVlabs/stylegan2-ada-pytorch, PyTorch as it is stands for the original's own code there.
+NVlabs/stylegan2-ada-pytorch, PyTorch as it is stands for the original's own code there. The rows of translators run the
+original code of `original_translate.py`, whose two places are --translators and --pix2pix, and are left out without them.
 """
 import argparse
 import json
@@ -34,8 +35,14 @@ ROWS = [
     ("stylegan2-small training, 64×64, batch 32", ["train", "stylegan2-small", "--size", "64", "--batch", "32"]),
     ("stylegan2-ada training, 64×64, batch 8", ["train", "stylegan2-ada", "--size", "64", "--batch", "8"]),
     ("stylegan2-small generation, 64×64, 32 at a time", ["generate", "stylegan2-small", "--size", "64", "--batch", "32"]),
+    ("pix2pix training, 128×128, batch 1", ["train", "pix2pix", "--size", "128", "--width", "64", "--batch", "1"]),
+    ("cyclegan training, 64×64, width 32, batch 1", ["train", "cyclegan", "--size", "64", "--width", "32", "--batch", "1"]),
+    ("cut training, 64×64, width 32, batch 1", ["train", "cut", "--size", "64", "--width", "32", "--batch", "1"]),
+    ("fastcut training, 64×64, width 32, batch 1", ["train", "fastcut", "--size", "64", "--width", "32", "--batch", "1"]),
     ("InceptionV3 features of 64×64 pictures, batch 16", ["features", "--size", "64", "--batch", "16"]),
 ]
+# Their opponent is the original code alone.
+TRANSLATORS = ("pix2pix", "cyclegan", "cut", "fastcut")
 
 
 def run(command):
@@ -75,6 +82,8 @@ def main():
     parser.add_argument("--seconds", default="8")
     parser.add_argument("--only", default="")
     parser.add_argument("--original")
+    parser.add_argument("--translators")
+    parser.add_argument("--pix2pix")
     parser.add_argument("--write")
     args = parser.parse_args()
 
@@ -84,11 +93,16 @@ def main():
             name, words = "bench_stylegan2.py", [command[0], command[1].removeprefix("stylegan2-"), *command[2:]]
             if args.original and not more:
                 more = ("--original", args.original)
+        if command[1] in TRANSLATORS:
+            name, more = "bench_translate.py", (*more, "--original", args.translators, "--pix2pix", args.pix2pix)
         return [args.python, os.path.join(os.path.dirname(__file__), name), *words, *more]
 
     sides = {"fledge": lambda c: [args.fledge, "throughput", *c], "PyTorch": torch,
              "channels last": lambda c: torch(c, "--channels-last")}
-    rows = [row for row in ROWS if args.only in row[0]]
+    there = args.translators and args.pix2pix
+    rows = [row for row in ROWS if args.only in row[0] and (there or row[1][1] not in TRANSLATORS)]
+    if not there:
+        print("without --translators and --pix2pix, the translators are left out", file=sys.stderr)
     found = {row: {side: [] for side in sides} for row, _ in rows}
     version, threads = "", 0
     for number in range(args.rounds):

@@ -33,28 +33,20 @@ pool.safetensors: 200 queries of pools of 5 and 50 pictures with one number each
 Metadata: torch, source_commit; `zero`: gradients that are zero in theory (biases before a normalisation), by file
 stem.
 """
-import importlib
 import itertools
 import json
 import os
 import random
 import subprocess
 import sys
-import types
 from argparse import Namespace
 
 import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+from original_translate import load, options, pix2pix_model
 from streams import check, stream
-
-
-def stub(name, **attributes):
-    module = types.ModuleType(name)
-    module.__dict__.update(attributes)
-    sys.modules[name] = module
-    return module
 
 
 def exact(shape, scale=1.0, shift=0.0):
@@ -192,16 +184,6 @@ def case(golden, names, name, network, x, layers=()):
             golden.add(f"{name}.feature.{layer}", feature)
 
 
-def options(**more):
-    common = dict(
-        gpu_ids=[], isTrain=True, checkpoints_dir="/nowhere", name="golden", preprocess="none", direction="AtoB",
-        input_nc=3, output_nc=3, ngf=4, ndf=4, netG="resnet_9blocks", netD="basic", n_layers_D=3, init_type="normal",
-        init_gain=0.02, no_dropout=True, lr=2e-4, beta1=0.5, beta2=0.999, amp=False, pool_size=50, normG="instance",
-        normD="instance", no_antialias=True, no_antialias_up=True, gan_mode="lsgan",
-    )
-    return Namespace(**(common | more))
-
-
 def drop(rate):
     """Dropout with the masks of fledge's stream."""
     draws = stream(0, "dropout generator", 0)
@@ -233,18 +215,7 @@ def main(source, pix2pix, out):
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(1)
     torch.set_num_threads(2)
-    image = types.ModuleType("PIL.Image")
-    image.BICUBIC = 3
-    stub("PIL", Image=image)
-    stub("torchvision")
-    version = types.ModuleType("packaging.version")
-    version.parse = lambda text: [int(part) for part in text.split("+")[0].split(".")]
-    stub("packaging", version=version)
-    sys.path.insert(0, source)
-    networks = importlib.import_module("models.networks")
-    cut_model = importlib.import_module("models.cut_model")
-    cycle_model = importlib.import_module("models.cycle_gan_model")
-    image_pool = importlib.import_module("util.image_pool")
+    networks, cut_model, cycle_model, image_pool = load(source)
     names = Names(networks)
     commit = subprocess.run(["git", "-C", source, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
     metadata = {"torch": torch.__version__, "source_commit": commit or os.environ.get("SOURCE_COMMIT", "")}
@@ -268,18 +239,11 @@ def main(source, pix2pix, out):
     case(golden, names, "patchgan.pixel", networks.PixelDiscriminator(6, 4, norm_layer=batch), pictures(2, 6, 16))
     golden.write(f"{out}/networks.safetensors", metadata)
 
-    # pix2pix, whose model calls these functions without the last arguments of the other source.
-    shim = types.ModuleType("models.shim")
-    shim.__dict__.update(vars(networks))
-    shim.define_G = lambda *a, **k: networks.UnetGenerator(3, 3, 6, 2, norm_layer=batch, use_dropout=True)
-    shim.define_D = lambda inputs, *a, **k: networks.NLayerDiscriminator(
-        inputs, 4, 3, norm_layer=batch, no_antialias=True)
-    sys.modules["models.shim"] = sys.modules["models"].shim = shim
-    text = open(pix2pix).read().replace("from . import networks", "from models import shim as networks")
-    scope = {"__name__": "models.pix2pix_model", "__package__": "models"}
-    exec(compile(text, pix2pix, "exec"), scope)
+    kind = pix2pix_model(
+        pix2pix, networks, lambda: networks.UnetGenerator(3, 3, 6, 2, norm_layer=batch, use_dropout=True),
+        lambda inputs: networks.NLayerDiscriminator(inputs, 4, 3, norm_layer=batch, no_antialias=True))
     golden = Golden()
-    model = scope["Pix2PixModel"](options(norm="batch", gan_mode="vanilla", pool_size=0, lambda_L1=100.0))
+    model = kind(options(norm="batch", gan_mode="vanilla", pool_size=0, lambda_L1=100.0))
     a, b = pictures(2, 3, 64), pictures(2, 3, 64)
     model.set_input({"A": a, "B": b, "A_paths": "", "B_paths": ""})
     golden.add("a", a)

@@ -53,8 +53,8 @@ pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
 pub use fledge_base::testing;
 pub use fledge_base::{
-    alloc, clock, direction, frame, fs, jsonl, log, mt19937, process, protobuf, rng, sealed, signal, table,
-    threads,
+    alloc, clock, direction, frame, fs, jsonl, log, mt19937, process, protobuf, rng, sealed,
+    signal, table, threads,
 };
 pub use fledge_data::{dataset, shard};
 #[cfg(feature = "nn")]

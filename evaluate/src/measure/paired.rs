@@ -304,10 +304,7 @@ fn network(lab: &Lab, options: &PairedOptions, targets: &[RgbPicture]) -> Result
 }
 
 /// The median and the mean colour of the training targets; empty if there are none.
-fn floors(
-    options: &PairedOptions,
-    direction: Direction,
-) -> Result<Vec<(&'static str, [u8; 3])>> {
+fn floors(options: &PairedOptions, direction: Direction) -> Result<Vec<(&'static str, [u8; 3])>> {
     let half = direction.target();
     let source = match &options.train {
         Some(path) => matched::whole_side("--train", path, TRAIN, half)?,

@@ -45,14 +45,20 @@ fn both_ways<const N: usize>(
 fn main() {
     println!("{} threads, {}", rayon::current_num_threads(), instructions());
     let halving = Padding::both([1, 1]);
-    for (from, to, extent) in [(512, 512, 2), (512, 512, 4), (512, 512, 8), (256, 512, 16), (128, 256, 32)] {
+    for (from, to, extent) in
+        [(512, 512, 2), (512, 512, 4), (512, 512, 8), (256, 512, 16), (128, 256, 32)]
+    {
         both_ways(
             &format!("conv2d 4x4/2, {from} to {to}, {extent}x{extent}, one picture"),
             [drawn([1, from, extent, extent]), drawn([to, from, 4, 4])],
             |[x, w]| conv2d(x, w, 2, halving),
         );
         both_ways(
-            &format!("conv_transpose2d 4x4/2, {} to {from}, {1}x{1}, one picture", 2 * to, extent / 2),
+            &format!(
+                "conv_transpose2d 4x4/2, {} to {from}, {1}x{1}, one picture",
+                2 * to,
+                extent / 2
+            ),
             [drawn([1, 2 * to, extent / 2, extent / 2]), drawn([2 * to, from, 4, 4])],
             |[x, w]| conv_transpose2d(x, w, 2, halving),
         );

@@ -257,7 +257,9 @@ impl RunConfig {
         let own = self.data.direction.unwrap_or_default();
         let direction = asked.unwrap_or(own);
         match self.settings.task.both_directions() {
-            Some([there, back]) => Ok((direction, Some(if direction == own { there } else { back }))),
+            Some([there, back]) => {
+                Ok((direction, Some(if direction == own { there } else { back })))
+            }
             None if self.data.direction.is_none_or(|own| own == direction) => Ok((direction, None)),
             None => Err(UsageError(format!(
                 "--direction {direction}: this run learned to translate {own}: leave it out"

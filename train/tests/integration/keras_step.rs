@@ -98,7 +98,7 @@ fn one_step_and_twenty_equal_keras() {
     let batch_of = |k: usize| {
         let values = pictures(&format!("real.{k}"), batch, size);
         let real = Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
-        Batch { real, classes: None, latents: Some(z(k)) }
+        Batch { real, source: None, classes: None, latents: Some(z(k)) }
     };
     let infer = |generator: &Generator, mode| {
         generator.forward(z(start), &mut Pass::new(mode, None, &mut Masks::None))

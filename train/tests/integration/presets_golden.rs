@@ -68,7 +68,7 @@ impl Narrow {
         let real = tensor(signed_pictures(&format!("real.{start}"), shape), shape, &device);
         let latents =
             tensor(normal(&format!("latents.{start}"), batch * latent), [batch, latent], &device);
-        let batch = Batch { real, classes: None, latents: Some(latents) };
+        let batch = Batch { real, source: None, classes: None, latents: Some(latents) };
         Self { preset, zero: zero(&metadata), file, config, trainer, batch }
     }
 

@@ -298,7 +298,7 @@ fn a_batch_in_two_parts_moves_the_weights_as_a_whole_one_does() {
         );
         let latents =
             Tensor::from_data(TensorData::new(draw("latents", 4 * 6), [4, 6]), &Device::flex());
-        trainer.step(&[Batch { real, classes: None, latents: Some(latents) }]);
+        trainer.step(&[Batch { real, source: None, classes: None, latents: Some(latents) }]);
         let parts = [trainer.network(G) as &dyn Parameters, trainer.network(D)];
         parts
             .iter()

@@ -87,6 +87,7 @@ fn batch(config: &RunConfig, number: u64, order: &[usize]) -> Batch {
         .then(|| order.iter().map(|i| u32::from(*i % 3 == 0)).collect());
     Batch {
         real: Tensor::from_data(TensorData::new(pictures, [BATCH, 3, SIDE, SIDE]), &device),
+        source: None,
         classes,
         latents: Some(Tensor::from_data(TensorData::new(draw("latents", 6), [BATCH, 6]), &device)),
     }

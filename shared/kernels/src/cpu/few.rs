@@ -111,8 +111,7 @@ fn windows(g: &Geometry, x: &[f32]) -> Buffer {
     let taps = kh * kw;
     let mut windows = Buffer::any(positions(g) * window(g));
     windows.par_chunks_mut(window(g)).enumerate().for_each(|(position, window)| {
-        let (picture, oy, ox) =
-            (position / (g.oh * g.ow), position / g.ow % g.oh, position % g.ow);
+        let (picture, oy, ox) = (position / (g.oh * g.ow), position / g.ow % g.oh, position % g.ow);
         let x = &x[picture * g.input_len()..][..g.input_len()];
         for tap in 0..taps {
             let row = at(g, oy, tap / kw, g.padding[0], g.h);
@@ -255,9 +254,12 @@ impl Combine<'_> {
             let vectors = rows.map(|(vectors, _)| &vectors[..sums.len()]);
             let splat = factors.map(|factor| simd.splat_f32s(factor));
             for (at, sum) in sums.iter_mut().enumerate() {
+                // In a register: the compiler cannot know that `sum` and the rows lie apart.
+                let mut total = *sum;
                 for (row, factor) in vectors.iter().zip(splat) {
-                    *sum = simd.mul_add_e_f32s(row[at], factor, *sum);
+                    total = simd.mul_add_e_f32s(row[at], factor, total);
                 }
+                *sum = total;
             }
             for (at, sum) in rest.iter_mut().enumerate() {
                 for ((_, row), factor) in rows.iter().zip(factors) {
@@ -277,5 +279,78 @@ impl WithSimd for Combine<'_> {
         let fours = rows / 4 * 4;
         (0..fours).step_by(4).for_each(|first| self.add::<S, 4>(simd, first));
         (fours..rows).for_each(|first| self.add::<S, 1>(simd, first));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in [−1, 1) that look random.
+    fn drawn(len: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        (0..len).map(next).collect()
+    }
+
+    /// The three products by their definition, in f64: y, ∂L/∂x, ∂L/∂w.
+    fn defined(g: &Geometry, x: &[f32], w: &[f32], grad: &[f32]) -> [Vec<f64>; 3] {
+        let mut y = vec![0.0; grad.len()];
+        let (mut dx, mut dw) = (vec![0.0; x.len()], vec![0.0; w.len()]);
+        let [kh, kw] = g.kernel;
+        for p in 0..positions(g) {
+            let (picture, oy, ox) = (p / (g.oh * g.ow), p / g.ow % g.oh, p % g.ow);
+            for tap in 0..kh * kw {
+                let row = at(g, oy, tap / kw, g.padding[0], g.h);
+                let Some((row, column)) = row.zip(at(g, ox, tap % kw, g.padding[1], g.w)) else {
+                    continue;
+                };
+                let pixel = ((picture * g.h + row) * g.w + column) * g.cin;
+                for (c, o) in (0..g.cin).flat_map(|c| (0..g.cout).map(move |o| (c, o))) {
+                    let weight = (o * g.cin + c) * kh * kw + tap;
+                    let [xv, wv, gv] =
+                        [x[pixel + c], w[weight], grad[p * g.cout + o]].map(f64::from);
+                    y[p * g.cout + o] += xv * wv;
+                    dx[pixel + c] += gv * wv;
+                    dw[weight] += gv * xv;
+                }
+            }
+        }
+        [y, dx, dw]
+    }
+
+    #[test]
+    fn all_three_products_are_as_defined() {
+        for (batch, [h, w], [cin, cout], kernel, stride, padding) in [
+            (1, [2, 2], [64, 65], 4, 2, [1, 1]),
+            (3, [8, 4], [67, 63], 4, 2, [1, 1]),
+            (2, [5, 7], [85, 87], 3, 1, [1, 1]),
+            (1, [9, 6], [83, 89], 3, 2, [1, 0]),
+            (2, [3, 3], [19, 72], 7, 1, [3, 3]),
+        ] {
+            let out = |n: usize, p: usize| (n + 2 * p - kernel) / stride + 1;
+            let (oh, ow, kernel) = (out(h, padding[0]), out(w, padding[1]), [kernel; 2]);
+            let g = Geometry { batch, cin, h, w, cout, kernel, stride, padding, oh, ow };
+            assert!(applies(&g), "{g:?}");
+            let x = drawn(batch * g.input_len(), 1);
+            let weight = drawn(cout * window(&g), 2);
+            let grad = drawn(positions(&g) * cout, 3);
+            let found = [
+                forward(&g, &x, &weight),
+                input_gradient(&g, &grad, &weight),
+                weight_gradient(&g, &x, &grad),
+            ];
+            for (found, defined) in found.iter().zip(defined(&g, &x, &weight, &grad)) {
+                assert_eq!(found.len(), defined.len());
+                let largest = defined.iter().fold(0.0f64, |most, v| most.max(v.abs()));
+                let off = found.iter().zip(&defined).map(|(f, d)| (f64::from(*f) - d).abs());
+                // Some hundred terms in f32; `!(…)` so that NaN fails.
+                let bad = off.filter(|off| !(*off < 1e-5 * largest)).count();
+                assert_eq!(bad, 0, "{g:?}");
+            }
+        }
     }
 }

@@ -49,7 +49,5 @@ pub use crate::networks::dcgan::settings::{
     BlockName, DropoutPlace, NormName, OutputName, Stage, StemNorm, UpsampleName,
 };
 pub use crate::networks::{DiscriminatorConfig, GeneratorConfig};
-pub use crate::run_config::{
-    CONFIG_VERSION, DataConfig, InitConfig, OtherData, RunConfig,
-};
+pub use crate::run_config::{CONFIG_VERSION, DataConfig, InitConfig, OtherData, RunConfig};
 pub use crate::task::{Feed, TaskName};

@@ -167,9 +167,11 @@ impl GeneratorConfig {
         let batch_norm = self.has_batch_norm();
         match self {
             Self::Dcgan(_) | Self::Stylegan2(_) => None,
-            Self::Unet(config) => {
-                Some(Sources { multiple: config.unit(size), batch_norm, dropout: config.drops(size) })
-            }
+            Self::Unet(config) => Some(Sources {
+                multiple: config.unit(size),
+                batch_norm,
+                dropout: config.drops(size),
+            }),
             Self::ResnetTranslator(config) => Some(Sources {
                 multiple: 1 << resnet_translator::HALVINGS,
                 batch_norm,

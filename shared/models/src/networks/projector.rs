@@ -11,6 +11,8 @@ use crate::summary::Layers;
 
 /// Keeps a length away from 0.
 const EPSILON: f64 = 1e-7;
+/// Added to the square of a projection's length: far below [`EPSILON`]'s square.
+const LEAST: f64 = 1e-24;
 
 /// The perceptron of one layer.
 #[derive(Clone, Debug)]
@@ -65,7 +67,9 @@ impl Projector {
         let positions = if rows.is_autodiff() { positions.autodiff() } else { positions };
         let rows: Tensor<2> = rows.select(1, positions).reshape([batch * count, channels]);
         let v = second.forward(activation::relu(first.forward(rows)));
-        let length = v.clone().square().sum_dim(1).sqrt() + EPSILON; // [B·P, 1]
+        // A square root has no slope at 0, where a projection may well lie: the slope would be NaN.
+        let squared = v.clone().square().sum_dim(1) + LEAST; // [B·P, 1]
+        let length = squared.sqrt() + EPSILON;
         let v = v / length;
         let outputs = v.dims()[1];
         v.reshape([batch, count, outputs])

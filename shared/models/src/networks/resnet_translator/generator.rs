@@ -21,9 +21,7 @@ use fledge_kernels::{Activation, Upsample};
 
 use super::settings::{BORDER, GeneratorConfig, HALVINGS, Listed};
 use crate::dual::Dual;
-use crate::layers::{
-    ActivationName, Activator, Border, Conv2d, ConvConfig, FeatureNorm, Pass,
-};
+use crate::layers::{ActivationName, Activator, Border, Conv2d, ConvConfig, FeatureNorm, Pass};
 use crate::networks::blueprint::Blueprint;
 use crate::parameter::parameters;
 use crate::summary::Layers;
