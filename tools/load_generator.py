@@ -15,8 +15,6 @@ from safetensors import safe_open
 
 def conv(x, weight, bias=None, *, strides, pads, group=1, **_):
     top, left, bottom, right = pads
-    if (top, left) == (bottom, right):
-        return F.conv2d(x, weight, bias, strides, (top, left), groups=group)
     return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, strides, groups=group)
 
 
@@ -26,18 +24,13 @@ def conv_transposed(x, weight, bias=None, *, strides, pads, group=1, **_):
     return y[..., top : y.shape[2] - bottom, left : y.shape[3] - right]
 
 
-def pad(x, pads, mode):
-    around = (pads[3], pads[7], pads[2], pads[6])
-    return F.pad(x, around, {"reflect": "reflect", "edge": "replicate"}[mode])
-
-
 def resize(x, region, scales, mode, **_):
     how = {"mode": "nearest"} if mode == "nearest" else {"mode": "bilinear", "align_corners": False}
     return F.interpolate(x, scale_factor=tuple(scales[2:]), **how)
 
 
 OPERATORS = {  # as in onnx.ai/onnx/operators
-    "Add": lambda a, b: a + b, "Sub": lambda a, b: a - b, "Mul": lambda a, b: a * b, "Div": lambda a, b: a / b, "Sqrt": torch.sqrt, "MatMul": torch.matmul,
+    "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Div": torch.div, "Sqrt": torch.sqrt, "MatMul": torch.matmul,
     "Conv": conv, "ConvTranspose": conv_transposed, "ReduceMean": lambda x, axes: x.mean(axes, keepdim=True),
     "Slice": lambda x, starts, ends, axes: x.narrow(axes[0], starts[0], ends[0] - starts[0]),
     "Relu": F.relu, "LeakyRelu": lambda x, alpha: F.leaky_relu(x, alpha), "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
@@ -45,7 +38,8 @@ OPERATORS = {  # as in onnx.ai/onnx/operators
     "Concat": lambda *x, axis: torch.cat(x, axis), "Gather": lambda x, rows, axis: x.index_select(axis, rows),
     "Gemm": lambda x, weight, bias=None, **_: F.linear(x, weight, bias), "Transpose": lambda x, perm: x.permute(perm),
     "Reshape": lambda x, shape: x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape)]),
-    "Pad": pad, "InstanceNormalization": lambda x, gamma, beta, epsilon: F.instance_norm(x, weight=gamma, bias=beta, eps=epsilon),
+    "Pad": lambda x, pads, mode: F.pad(x, (pads[3], pads[7], pads[2], pads[6]), mode.replace("edge", "replicate")),
+    "InstanceNormalization": lambda x, gamma, beta, epsilon: F.instance_norm(x, weight=gamma, bias=beta, eps=epsilon),
     "BatchNormalization": lambda x, gamma, beta, mean, variance, epsilon: F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon),
 }
 

@@ -1,4 +1,5 @@
-//! The output of `sample`: latents, and 8-bit pictures from every preset's generator.
+//! The output of `sample`: latents, and 8-bit pictures from every preset's generator, made of
+//! latents or of other pictures.
 
 use burn::tensor::Device;
 use shared::nn::config::{DataConfig, RunConfig};
@@ -8,7 +9,7 @@ use shared::nn::sampler::Sampler;
 use super::case::{Case, Outputs, Scale};
 use super::extent::Extent;
 use super::networks::Networks;
-use super::numbers::moved;
+use super::numbers::{moved, pictures};
 use super::tolerance::Kind;
 
 /// All rows.
@@ -32,16 +33,22 @@ pub fn sampler(networks: &Networks, device: &Device) -> Sampler {
 }
 
 fn of(preset: &'static preset::Preset, width: usize, count: u64, device: &Device) -> Outputs {
-    let sampler = sampler(&Networks::narrow(preset, width, 2), device);
+    let networks = Networks::narrow(preset, width, 2);
+    let (size, channels) = (networks.size, networks.channels);
+    let sampler = sampler(&networks, device);
     let mut outputs = Outputs::default();
     let seeds: Vec<u64> = (0..count).collect();
-    outputs.list(
-        "latents",
-        seeds.iter().flat_map(|&seed| sampler.latent(seed)).collect(),
-        Scale::Own,
-    );
-    let levels =
-        sampler.pictures(&seeds).into_iter().flat_map(|p| p.pixels).map(f32::from).collect();
+    let made = if sampler.latents().is_ok() {
+        let latents = seeds.iter().flat_map(|&seed| sampler.latent(seed)).collect();
+        outputs.list("latents", latents, Scale::Own);
+        sampler.pictures(&seeds)
+    } else {
+        let drawn = pictures("sources", [count as usize, channels, size, size], &Device::flex());
+        let values: Vec<f32> = drawn.permute([0, 2, 3, 1]).into_data().iter::<f32>().collect();
+        let unit: Vec<f32> = values.iter().map(|value| (value + 1.0) / 2.0).collect();
+        sampler.translated(&shared::nn::sampler::pictures(&unit, [size, size, channels]))
+    };
+    let levels = made.into_iter().flat_map(|p| p.pixels).map(f32::from).collect();
     outputs.list("levels", levels, Scale::One);
     outputs
 }
