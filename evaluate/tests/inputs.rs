@@ -73,7 +73,14 @@ fn pixels(source: &dyn PictureSource) -> Vec<RgbPicture> {
 }
 
 fn wanted(device: &Device) -> Wanted<'_> {
-    Wanted { split: "val", generated: 7, checkpoint: Which::Latest, device, protocols: &[] }
+    Wanted {
+        split: "val",
+        generated: 7,
+        checkpoint: Which::Latest,
+        device,
+        protocols: &[],
+        pairs: None,
+    }
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub fn run(options: &StatisticsOptions) -> Result<()> {
         checkpoint: options.checkpoint,
         device: &lab.device,
         protocols: &lab.conventions.protocols,
+        pairs: None,
     };
     let side = Side::open(&options.source, "SOURCE", &wanted, options.count, lab.conventions.seed)?;
     let layer = lab.conventions.layer(protocol, Metric::Fid)?;

@@ -9,12 +9,12 @@ use burn::tensor::Device;
 use shared::cli::{DataError, UsageError};
 use shared::dataset::{Dataset, DatasetError};
 use shared::direction::Direction;
+use shared::metrics::halves::{Halves, numbered};
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, SourceError, SplitPictures};
-use shared::nn::run::{Run, Which};
-use shared::nn::sampler::{Drawn, Manner, Sampler, Weights};
-use shared::picture::{Picture, Window};
+use shared::nn::run::Which;
 
+use super::translations::{Translated, Translations};
 use super::{ArchivePictures, InputKind};
 
 /// The rule by which translations find their targets.
@@ -69,7 +69,10 @@ impl Matched {
     pub fn open(wanted: &Partners<'_>) -> Result<Self> {
         let Partners { real, fake, split, .. } = *wanted;
         let (translations, direction, step) = if InputKind::of(fake) == InputKind::Run {
-            let (translations, direction, step) = Translations::open(wanted)?;
+            let Partners { direction, checkpoint, device, .. } = *wanted;
+            let wanted = Translated { real, fake, split, direction, checkpoint, device };
+            let translations = Translations::open(&wanted)?;
+            let (direction, step) = (translations.direction, translations.step);
             (Box::new(translations) as Box<dyn PictureSource>, direction, Some(step))
         } else {
             let direction = wanted.direction.unwrap_or_default();
@@ -118,7 +121,10 @@ fn opened(
         InputKind::Dataset => {
             let dataset = Arc::new(Dataset::open(path)?);
             match dataset.manifest().paired {
-                true => Box::new(Half { whole, ..Half::new(dataset, split, half)? }),
+                true => {
+                    let halves = Halves::new(dataset, split, half)?;
+                    Box::new(if whole { halves.whole() } else { halves })
+                }
                 false => Box::new(Numbered::new(dataset, split)?),
             }
         }
@@ -134,55 +140,6 @@ fn opened(
         return Err(DataError(format!("{} contains no pictures", source.origin())).into());
     }
     Ok(source)
-}
-
-/// One picture of each pair of a split.
-struct Half {
-    dataset: Arc<Dataset>,
-    split: String,
-    half: usize,
-    count: usize,
-    /// All that is stored of a picture, instead of the middle of one with room for random crops.
-    whole: bool,
-}
-
-impl Half {
-    fn new(dataset: Arc<Dataset>, split: &str, half: usize) -> Result<Self, DatasetError> {
-        let count = dataset.split(split)?.len();
-        Ok(Self { dataset, split: split.to_owned(), half, count, whole: false })
-    }
-}
-
-impl PictureSource for Half {
-    fn origin(&self) -> String {
-        let half = ["A", "B"][self.half];
-        format!("{} ({}, {half})", self.dataset.dir().display(), self.split)
-    }
-
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
-        let failed =
-            |cause: DatasetError| SourceError { origin: self.origin(), cause: Box::new(cause) };
-        let split = self.dataset.split(&self.split).map_err(failed)?;
-        let picture = |&i: &usize| {
-            if !self.whole {
-                return Ok(split.pair(i).map_err(failed)?[self.half].clone().into());
-            }
-            let (side, channels) = (split.stored(), self.dataset.manifest().channels);
-            let pixels = split.pixels(i).map_err(failed)?.to_vec();
-            let both = Picture { width: 2 * side, height: side, channels, pixels };
-            let left = side * self.half as u32;
-            Ok(both.cut(Window { left, top: 0, width: side, height: side }).into())
-        };
-        indices.iter().map(picture).collect()
-    }
-
-    fn name(&self, i: usize) -> String {
-        numbered(&self.dataset, &self.split, i)
-    }
 }
 
 /// The pictures of a split, named by their numbers in its source.
@@ -214,92 +171,6 @@ impl PictureSource for Numbered {
 
     fn name(&self, i: usize) -> String {
         numbered(&self.dataset, &self.split, i)
-    }
-}
-
-/// The name of a picture of a data set, as `sample translate` and `prep export` write it: its number
-/// in the source. A damaged record has none; reading it says so.
-fn numbered(dataset: &Dataset, split: &str, i: usize) -> String {
-    let record = dataset.split(split).and_then(|split| Ok(split.record(i)?.source));
-    record.map_or_else(|_| format!("#{i}"), |source| format!("{:06}", source & u64::from(u32::MAX)))
-}
-
-/// The sources of pairs, translated by a run as `sample translate` does by default.
-struct Translations {
-    sources: Half,
-    sampler: Sampler,
-    channels: u32,
-}
-
-impl Translations {
-    fn open(wanted: &Partners<'_>) -> Result<(Self, Direction, u64)> {
-        let Partners { real, fake, checkpoint, direction, device, split, .. } = *wanted;
-        let refused = |what: String| UsageError(format!("--fake {}: {what}", fake.display()));
-        let paired = |dataset: &Dataset| dataset.manifest().paired;
-        let dataset = match InputKind::of(real) {
-            InputKind::Dataset => Some(Dataset::open(real)?).filter(paired),
-            _ => None,
-        };
-        let Some(dataset) = dataset else {
-            let what = format!(
-                "a run needs sources to translate, and --real {} is no data set of pairs; `sample translate` translates a folder",
-                real.display()
-            );
-            return Err(refused(what).into());
-        };
-        let config = Run::open(fake)?.checkpoint(checkpoint)?.meta.config;
-        let (direction, role) = config.translating(direction)?;
-        let (sampler, meta) =
-            Sampler::open_role(fake, checkpoint, Weights::Averaged, role, device)?;
-        let (size, multiple) = (dataset.manifest().size as usize, sampler.sources()?.multiple);
-        if size % multiple != 0 {
-            let what = format!(
-                "it translates pictures whose sides are multiples of {multiple}, those of --real have {size}; `sample translate` pads them"
-            );
-            return Err(refused(what).into());
-        }
-        let channels = meta.config.data.channels as u32;
-        if dataset.manifest().channels != channels {
-            let what = format!(
-                "it translates pictures of {channels} channels, those of --real have {}",
-                dataset.manifest().channels
-            );
-            return Err(refused(what).into());
-        }
-        let sources = Half::new(Arc::new(dataset), split, direction.source())?;
-        Ok((Self { sources, sampler, channels }, direction, meta.step))
-    }
-}
-
-impl PictureSource for Translations {
-    fn origin(&self) -> String {
-        format!("translations of {}", self.sources.origin())
-    }
-
-    fn len(&self) -> usize {
-        self.sources.len()
-    }
-
-    fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
-        let failed = |cause: DatasetError| SourceError {
-            origin: self.sources.origin(),
-            cause: Box::new(cause),
-        };
-        let split = self.sources.dataset.split(&self.sources.split).map_err(failed)?;
-        let translated = |&i: &usize| {
-            let source = &split.pair(i).map_err(failed)?[self.sources.half];
-            let name = format!("{}.png", self.name(i));
-            let drawn = Drawn { seed: 0, name: &name, piece: 0 };
-            let values = self.sampler.translation(source, Manner::default(), drawn);
-            let pixels = values.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8).collect();
-            let (width, height) = (source.width as usize, source.height as usize);
-            Ok(RgbPicture::from_channels(width, height, self.channels as usize, pixels))
-        };
-        indices.iter().map(translated).collect()
-    }
-
-    fn name(&self, i: usize) -> String {
-        self.sources.name(i)
     }
 }
 

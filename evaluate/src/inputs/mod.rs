@@ -5,6 +5,7 @@
 //! | [`archive`] | the pictures of a folder, zip or tar file, with their classes |
 //! | `account` | warnings of files that are skipped here or that a protocol's library would skip |
 //! | [`run`] | the pictures of a run's generator |
+//! | [`translations`] | the pictures that a run translates |
 //! | `wanted` | a selection of the pictures at a path |
 //! | [`matched`] | translations and their targets, picture by picture |
 //! | [`npz`] | files of statistics and features |
@@ -29,6 +30,7 @@ pub mod archive;
 pub mod matched;
 pub mod npz;
 pub mod run;
+pub mod translations;
 mod wanted;
 
 use std::path::Path;
@@ -37,12 +39,15 @@ use std::sync::Arc;
 use anyhow::Result;
 use shared::cli::{DataError, UsageError};
 use shared::dataset::{self, Dataset};
+use shared::metrics::halves::Halves;
 use shared::metrics::source::{PictureSource, SplitPictures};
 use shared::nn::run::Run;
 
+use self::translations::{Translated, Translations};
+
 pub use archive::ArchivePictures;
 pub use run::RunPictures;
-pub use wanted::Wanted;
+pub use wanted::{Pairs, Wanted};
 
 /// The kind of content at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +90,18 @@ fn holds_networks(path: &Path) -> bool {
 /// When there are none, they cannot be listed, or the file holds statistics or features.
 pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>, Option<u64>)> {
     let source: Box<dyn PictureSource> = match InputKind::of(path) {
+        InputKind::Run if let Some(pairs) = wanted.pairs => {
+            let translations = Translations::open(&Translated {
+                real: pairs.path,
+                fake: path,
+                split: wanted.split,
+                direction: Some(pairs.direction),
+                checkpoint: wanted.checkpoint,
+                device: wanted.device,
+            })?;
+            let step = translations.step;
+            return Ok((Box::new(translations), Some(step)));
+        }
         InputKind::Run => {
             let run = RunPictures::open(path, wanted)?;
             let step = run.step();
@@ -98,7 +115,11 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
             return Err(UsageError(text).into());
         }
         InputKind::Dataset => {
-            let dataset = Dataset::open(path)?;
+            let dataset = Arc::new(Dataset::open(path)?);
+            if let (true, Some(pairs)) = (dataset.manifest().paired, wanted.pairs) {
+                let targets = Halves::new(dataset, wanted.split, pairs.direction.target())?;
+                return Ok((Box::new(targets), None));
+            }
             if dataset.manifest().paired {
                 return Err(UsageError(format!(
                     "{}: its records are pairs of pictures; `evaluate pairs` measures them, `prep build --side b` makes a data set of one side",
@@ -106,7 +127,7 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
                 ))
                 .into());
             }
-            Box::new(SplitPictures::new(Arc::new(dataset), wanted.split)?)
+            Box::new(SplitPictures::new(dataset, wanted.split)?)
         }
         InputKind::Pictures => {
             let pictures = ArchivePictures::open(path)?;

@@ -1,6 +1,9 @@
 //! A selection of the pictures at a path.
 
+use std::path::Path;
+
 use burn::tensor::Device;
+use shared::direction::Direction;
 use shared::nn::run::Which;
 
 use crate::protocols::Protocol;
@@ -18,4 +21,15 @@ pub struct Wanted<'a> {
     pub device: &'a Device,
     /// The protocols of the measurement.
     pub protocols: &'a [&'static Protocol],
+    /// The pairs that a run translates, if it does.
+    pub pairs: Option<Pairs<'a>>,
+}
+
+/// Pairs whose sources a run translates, and whose targets the translations are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Pairs<'a> {
+    /// The data set.
+    pub path: &'a Path,
+    /// The direction of the translation.
+    pub direction: Direction,
 }

@@ -14,7 +14,7 @@ use super::options::MeasureOptions;
 use super::{classes, path_length};
 use crate::features::lab::Lab;
 use crate::features::side::{Side, Taken};
-use crate::inputs::{InputKind, Wanted};
+use crate::inputs::{InputKind, Pairs, Wanted, translations};
 use crate::protocols::{FeatureLayer, Metric, Needs, Protocol};
 
 /// The references of a comparison: opened once, with features computed once, for any number of
@@ -104,6 +104,16 @@ fn plan(lab: &Lab, options: &MeasureOptions) -> Result<Vec<Planned>, UsageError>
     Ok(plan)
 }
 
+/// The pairs that the run of `options` translates: those of `--real`.
+///
+/// # Errors
+/// When its checkpoint cannot be read.
+fn pairs(options: &MeasureOptions) -> Result<Option<Pairs<'_>>> {
+    let Some(path) = &options.real else { return Ok(None) };
+    let direction = translations::direction_of(&options.fake, options.checkpoint)?;
+    Ok(direction.map(|direction| Pairs { path, direction }))
+}
+
 impl<'a> Comparison<'a> {
     /// Opens the reference sides and loads the networks, so that errors appear before an hour of
     /// work.
@@ -129,12 +139,14 @@ impl<'a> Comparison<'a> {
             path_length::check(options)?;
         }
         let needs = |wanted: &[Needs]| options.metrics.iter().any(|m| wanted.contains(&m.needs()));
+        let pairs = pairs(options)?;
         let wanted = Wanted {
             split: &options.split,
             generated: 0,
             checkpoint: options.checkpoint,
             device: &lab.device,
             protocols: &lab.conventions.protocols,
+            pairs,
         };
         let seed = lab.conventions.seed;
         let real = match &options.real {
@@ -176,6 +188,7 @@ impl<'a> Comparison<'a> {
             options.generate.or(options.count).or_else(|| real.as_ref().and_then(Side::count));
         let generated = match (compared, InputKind::of(&options.fake)) {
             (Some(n), _) => n,
+            (None, InputKind::Run) if pairs.is_some() => 0,
             (None, InputKind::Run)
                 if options.metrics.iter().all(|m| m.needs() == Needs::Generator) =>
             {
@@ -200,7 +213,8 @@ impl<'a> Comparison<'a> {
     pub fn measure(&self, options: &MeasureOptions) -> Result<Outcome> {
         let plan = plan(self.lab, options)?;
         // Two protocols may want the same generator's pictures with different noise.
-        let generates = InputKind::of(&options.fake) == InputKind::Run;
+        let pairs = pairs(options)?;
+        let generates = InputKind::of(&options.fake) == InputKind::Run && pairs.is_none();
         let (random, constant): (Vec<_>, Vec<_>) =
             self.lab.conventions.protocols.iter().partition(|p| generates && p.random_noise);
         let mut sides = Vec::new();
@@ -211,6 +225,7 @@ impl<'a> Comparison<'a> {
                 checkpoint: options.checkpoint,
                 device: &self.lab.device,
                 protocols: &protocols,
+                pairs,
             };
             // A run generates the wanted number; of other pictures a part may be drawn.
             let part = if generates { None } else { options.count };

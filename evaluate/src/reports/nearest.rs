@@ -61,6 +61,7 @@ pub fn run(options: &NearestOptions) -> Result<()> {
         checkpoint: options.checkpoint,
         device: &lab.device,
         protocols: &lab.conventions.protocols,
+        pairs: None,
     };
     let seed = lab.conventions.seed;
     let training = Side::open(&options.train, "--train", &wanted, None, seed)?;

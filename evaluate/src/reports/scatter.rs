@@ -58,6 +58,7 @@ pub fn run(options: &ScatterOptions) -> Result<()> {
             checkpoint: options.checkpoint,
             device: &lab.device,
             protocols: &lab.conventions.protocols,
+            pairs: None,
         };
         let available = Side::open(path, "SET", &wanted, None, 0)?.count().unwrap_or(0);
         let count = options.count.min(available);

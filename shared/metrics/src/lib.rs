@@ -10,7 +10,7 @@
 //! | [`state_dict`] | named tensors of a `.pth` or safetensors file |
 //! | [`weights`] | the published weights, their paths and checksums |
 //! | [`resize`] | resizing to a network's input, bit-exact to the references |
-//! | [`source`] | sources of pictures, read in batches |
+//! | [`source`], [`halves`] | sources of pictures, read in batches; one side of pairs |
 //! | [`extract`] | pictures → features, decoding ahead of the network |
 //! | [`cache`] | features on disk, keyed by content |
 //! | [`features`] | one row of numbers per picture |
@@ -24,6 +24,7 @@ pub mod cache;
 pub mod direction;
 pub mod extract;
 pub mod features;
+pub mod halves;
 pub mod inception;
 pub mod kid;
 pub mod layers;

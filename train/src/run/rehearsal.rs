@@ -88,12 +88,9 @@ pub fn rehearse(
     let batches = Arc::new(batches);
     let kid = match evaluation::material(options, config)? {
         None => None,
-        Some((dataset, weights)) => {
-            let pictures = dataset
-                .split(&config.settings.evaluation.split)?
-                .len()
-                .min(config.settings.evaluation.pictures);
-            Some((pictures, weights))
+        Some(material) => {
+            let pictures = material.count(config.settings.evaluation.pictures);
+            Some((pictures, material.weights().to_owned()))
         }
     };
     let measured = memory::watch(|| Measured::by_steps(options, config, &batches, devices, kid));
