@@ -18,6 +18,8 @@ anti-aliased; patchgan at 64x64: 3 layers with batch and instance normalisation,
     NAME.probe, .grad.*, .grad_x     gradients of sum(y * probe)
     NAME.feature.L                   resnet: the feature of layer L of the source's list
 
+NAME.pth, for each generator there: its state dict in f32
+
 STEP.safetensors, STEP is pix2pix, cyclegan, cut, fastcut: one optimize_parameters() with Adam
 
     ROLE.weight.*                    parameters before the step
@@ -145,7 +147,7 @@ def numpy(tensor):
 
 class Golden:
     def __init__(self):
-        self.tensors, self.zero = {}, []
+        self.tensors, self.zero, self.states = {}, [], {}
 
     def add(self, key, tensor):
         self.tensors[key] = numpy(tensor)
@@ -177,6 +179,8 @@ def case(golden, names, name, network, x, layers=()):
     for key, value in (("x", x), ("y", y), ("probe", probe), ("grad_x", x.grad)):
         golden.add(f"{name}.{key}", value)
     golden.gradients(f"{name}.grad", named)
+    if not is_logits:
+        golden.states[name] = {key: value.float() for key, value in network.state_dict().items()}
     if layers:
         # The activations overwrite their input, which is a feature of some layers.
         features = network(x.detach(), list(layers), encode_only=True)
@@ -238,6 +242,9 @@ def main(source, pix2pix, out):
     case(golden, names, "patchgan.antialias", patches(3, instance, True), pictures(2, 3, 64))
     case(golden, names, "patchgan.pixel", networks.PixelDiscriminator(6, 4, norm_layer=batch), pictures(2, 6, 16))
     golden.write(f"{out}/networks.safetensors", metadata)
+    for name, state in golden.states.items():
+        # As `save_networks` writes a generator, latest_net_G.pth.
+        torch.save(state, f"{out}/{name}.pth")
 
     kind = pix2pix_model(
         pix2pix, networks, lambda: networks.UnetGenerator(3, 3, 6, 2, norm_layer=batch, use_dropout=True),

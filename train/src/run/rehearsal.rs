@@ -159,6 +159,7 @@ impl Kid {
     fn beside(
         step: &mut impl FnMut() -> Result<()>,
         sampler: &Sampler,
+        sources: &[Picture],
         pictures: usize,
         weights: &Path,
         device: &Device,
@@ -167,22 +168,25 @@ impl Kid {
             Inception::load(weights, device).context("the features for KID cannot be computed")?;
         let batch = evaluation::batch(device);
         let seeds: Vec<u64> = (0..batch as u64).collect();
+        let make = || match sampler.latents() {
+            Ok(_) => sampler.pictures(&seeds),
+            Err(_) => sampler.translated(sources),
+        };
         let features = |pictures: Vec<Picture>| {
             let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
             inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]);
         };
         // A device that compiles its kernels does so the first time.
         if *device != Device::flex() {
-            features(sampler.pictures(&seeds));
+            features(make());
         }
         let begun = Instant::now();
-        let samples = sampler.pictures(&seeds);
+        let samples = make();
         let generated = begun.elapsed();
         features(samples);
         let both = begun.elapsed();
         std::thread::scope(|scope| {
-            let beside =
-                scope.spawn(|| (0..BESIDE).for_each(|_| features(sampler.pictures(&seeds))));
+            let beside = scope.spawn(|| (0..BESIDE).for_each(|_| features(make())));
             while !beside.is_finished() {
                 step()?;
             }
@@ -241,8 +245,13 @@ impl Measured {
         let sheet = begun.elapsed();
         let peak = peak_bytes();
         let mut step = || step(&mut replicas);
+        // What a translator makes pictures of.
+        let shown = batches.shown(evaluation::batch(device))?;
+        let sources: Vec<Picture> = shown.into_iter().map(|shown| shown.source).collect();
         let kid = kid
-            .map(|(pictures, weights)| Kid::beside(&mut step, &sampler, pictures, &weights, device))
+            .map(|(pictures, weights)| {
+                Kid::beside(&mut step, &sampler, &sources, pictures, &weights, device)
+            })
             .transpose()?;
         Ok(Self { step: each, sheet, peak, checkpoint_bytes, kid })
     }

@@ -1,7 +1,6 @@
 //! Translations as runs: killed and resumed, fed with pairs and with two sets, shown on sheets, and
 //! refused by name where they cannot be.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,6 +7,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RateConfig, RateSchedule, RunConfig, Settings};
 use shared::nn::layers::{Masks, Mode, Pass};
 use shared::nn::parameter::{Parameters, Purpose};
+use shared::nn::run::Which;
+use shared::nn::sampler::Sampler;
 use shared::testing::relative_difference;
 use train::step::gradient::flat_gradients;
 use train::step::measured::Measured;
@@ -109,6 +111,37 @@ fn translators_equal_the_original() {
         for (layer, feature) in layers.iter().zip(encoder.features(x, layers, &mut pass)) {
             assert_values(&file, &format!("{name}.feature.{layer}"), feature, VALUES);
         }
+    }
+}
+
+#[test]
+fn generators_of_the_originals_files_are_the_originals() {
+    let (file, _) = golden(&committed("translate/networks.safetensors"));
+    for (name, size) in
+        [("unet", 64), ("unet.instance", 64), ("resnet", 256), ("resnet.antialias", 256)]
+    {
+        let path = committed(&format!("translate/{name}.pth"));
+        let device = Device::flex();
+        let (sampler, meta) = Sampler::open(&path, Which::Latest, &device).expect(name);
+        assert_eq!((meta.config.data.size, meta.config.data.channels), (size, 3), "{name}");
+        let mut compared = 0;
+        for (weight, parameter) in sampler.generator().parameters() {
+            if parameter.purpose() != Purpose::Weight {
+                continue;
+            }
+            let (shape, expected) = &file[&format!("{name}.weight.{weight}")];
+            assert_eq!(parameter.shape(), shape, "{name}.{weight}");
+            let found: Vec<f32> = values(parameter.flat());
+            assert!(found.iter().zip(expected).all(|(f, e)| *f == *e as f32), "{name}.{weight}");
+            compared += 1;
+        }
+        assert!(compared > 10, "{name}");
+        // And what it makes of a picture.
+        let mut masks = Masks::None;
+        let mut pass = Pass::new(Mode::Train, None, &mut masks);
+        let x = stored::<4>(&file, &format!("{name}.x"));
+        let y = sampler.generator().forward(x, &mut pass);
+        assert_values(&file, &format!("{name}.y"), y, VALUES);
     }
 }
 

@@ -15,6 +15,8 @@ use fledge_models::task::Part;
 
 /// The preset whose settings stand where a file says nothing: the trainer's own.
 const PRESET: &str = "stylegan2-ada";
+/// The same for generators that translate, whose trainer has a task for one of them.
+const TRANSLATOR: &str = "pix2pix";
 /// Height and width of the pictures of generators.
 const SIZES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Height and width of the first features of a generator.
@@ -44,7 +46,22 @@ pub(super) struct Described {
 }
 
 /// What a file says about its networks.
-pub(super) struct Facts {
+pub(super) enum Facts {
+    /// Those of a StyleGAN2.
+    Stylegan2(StyleFacts),
+    /// A generator that translates pictures.
+    Translator(TranslatorFacts),
+}
+
+/// What a file says about a generator that translates pictures.
+pub(super) struct TranslatorFacts {
+    pub(super) size: usize,
+    pub(super) channels: usize,
+    pub(super) generator: networks::GeneratorConfig,
+}
+
+/// What a file says about the networks of a StyleGAN2.
+pub(super) struct StyleFacts {
     pub(super) size: usize,
     pub(super) channels: usize,
     /// 0 = none.
@@ -123,6 +140,45 @@ impl Facts {
     /// # Errors
     /// If such networks do not exist here.
     pub(super) fn config(self, path: &Path, crc32: &str) -> Result<RunConfig, UsageError> {
+        match self {
+            Self::Stylegan2(facts) => facts.config(path, crc32),
+            Self::Translator(facts) => facts.config(path, crc32),
+        }
+    }
+}
+
+/// The data of a run with networks of the file at `path`.
+fn data(path: &Path, crc32: &str, size: usize, channels: usize) -> DataConfig {
+    DataConfig {
+        path: path.display().to_string(),
+        fingerprint: crc32.to_owned(),
+        ..DataConfig::of_extent(size, channels)
+    }
+}
+
+impl TranslatorFacts {
+    fn config(self, path: &Path, crc32: &str) -> Result<RunConfig, UsageError> {
+        let Self { size, channels, generator } = self;
+        if ![1, 3].contains(&channels) {
+            return Err(UsageError(format!("its pictures have {channels} channels, not 1 or 3")));
+        }
+        let width = match &generator {
+            networks::GeneratorConfig::Unet(config) => config.width,
+            networks::GeneratorConfig::ResnetTranslator(config) => config.width,
+            _ => 1,
+        };
+        if width > LONGEST {
+            return Err(UsageError(format!("a layer has {width} features; at most {LONGEST}")));
+        }
+        let mut settings = Settings::resolve_for(TRANSLATOR, Some(size), None, &[])?;
+        settings.generator = generator;
+        let settings = settings.with(None, &[])?;
+        Ok(RunConfig::new(TRANSLATOR, settings, 0, data(path, crc32, size, channels)))
+    }
+}
+
+impl StyleFacts {
+    fn config(self, path: &Path, crc32: &str) -> Result<RunConfig, UsageError> {
         let Self { size, channels, classes, mirror, generator, discriminator } = self;
         if !SIZES.contains(&size) || !size.is_power_of_two() {
             let (least, most) = (SIZES.start(), SIZES.end());
@@ -153,12 +209,10 @@ impl Facts {
         settings.discriminator = networks::DiscriminatorConfig::Stylegan2(discriminator);
         let settings = settings.with(None, &[])?;
         let data = DataConfig {
-            path: path.display().to_string(),
-            fingerprint: crc32.to_owned(),
             // Their labels are numbers.
             classes: (0..classes).map(|class| class.to_string()).collect(),
             mirror,
-            ..DataConfig::of_extent(size, channels)
+            ..data(path, crc32, size, channels)
         };
         Ok(RunConfig::new(PRESET, settings, 0, data))
     }

@@ -1,13 +1,16 @@
 //! Networks that other programs trained, opened like a checkpoint of a run: the `network.pkl` of
 //! NVIDIA's stylegan2-ada-pytorch, or of stylegan3 in its configuration `stylegan2`, and the `.pt`
-//! of rosinality's stylegan2-pytorch. Nothing in such a file is run (`fledge_archives::pickle`).
+//! of rosinality's stylegan2-pytorch; and the generators of pytorch-CycleGAN-and-pix2pix and
+//! contrastive-unpaired-translation, `latest_net_G.pth`. Nothing in such a file is run
+//! (`fledge_archives::pickle`).
 //!
 //! | module | holds |
 //! |---|---|
-//! | `nvidia`, `rosinality` | what a file describes, and its tensors under our names |
+//! | `nvidia`, `rosinality`, `junyanz` | what a file describes, and its tensors under our names |
 //! | `described` | the settings that follow, checked against every tensor |
 
 mod described;
+mod junyanz;
 mod nvidia;
 mod rosinality;
 #[cfg(test)]
@@ -46,8 +49,9 @@ pub enum ForeignError {
     File(#[from] FsError),
     /// It is something else, damaged, or calls what no such file needs.
     #[error(
-        "{path} cannot be read as the networks of stylegan2-ada-pytorch, stylegan3 (cfg stylegan2) \
-         or rosinality's stylegan2-pytorch: {what}"
+        "{path} cannot be read as the networks of stylegan2-ada-pytorch, stylegan3 (cfg stylegan2), \
+         rosinality's stylegan2-pytorch, pytorch-CycleGAN-and-pix2pix or \
+         contrastive-unpaired-translation: {what}"
     )]
     Unreadable {
         /// The file.
@@ -84,9 +88,7 @@ struct Networks {
 pub fn open(path: &Path) -> Result<Checkpoint, ForeignError> {
     let bytes = fs::read_bounded(path, FILE_LIMIT)?;
     let unreadable = |what: String| ForeignError::Unreadable { path: path.to_owned(), what };
-    let described =
-        if TorchFile::is_one(&bytes) { rosinality::read(&bytes) } else { nvidia::read(&bytes) };
-    let Described { facts, parts } = described.map_err(unreadable)?;
+    let Described { facts, parts } = describe(&bytes).map_err(unreadable)?;
     let crc32 = format!("{:08x}", crc32fast::hash(&bytes));
     let config = facts.config(path, &crc32).map_err(|e| unreadable(e.to_string()))?;
     let problems = described::problems(&config, &parts);
@@ -111,6 +113,17 @@ pub fn open(path: &Path) -> Result<Checkpoint, ForeignError> {
     Ok(Checkpoint::of_parts(Arc::new(networks), meta))
 }
 
+fn describe(bytes: &[u8]) -> Result<Described, String> {
+    if !TorchFile::is_one(bytes) {
+        return nvidia::read(bytes);
+    }
+    let file = TorchFile::read(bytes, &rosinality::NAMES)?;
+    if junyanz::is_one(&file) {
+        return junyanz::read(bytes, &file);
+    }
+    rosinality::read(bytes, &file)
+}
+
 impl Parts for Networks {
     fn path(&self) -> &Path {
         &self.path
@@ -127,7 +140,9 @@ impl Parts for Networks {
             values.push((name.clone(), tensor.shape.clone(), numbers));
         }
         let mut snapshot = Snapshot::of_values(part, values);
-        if described::part_of(part) == Part::Generator && !tensors.contains_key(AVERAGE) {
+        let styled = self.config.settings.generator.takes().latents().is_ok();
+        let generates = styled && described::part_of(part) == Part::Generator;
+        if generates && !tensors.contains_key(AVERAGE) {
             snapshot.push(AVERAGE, self.average(&snapshot)?);
         }
         snapshot.to_safetensors().map_err(|e| e.to_string())

@@ -7,7 +7,7 @@ use fledge_archives::pickle::{Names, Value};
 use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{Architecture, DiscriminatorConfig, GeneratorConfig};
 
-use super::described::{AVERAGE, Described, Facts, Tensors, Widths};
+use super::described::{AVERAGE, Described, Facts, StyleFacts, Tensors, Widths};
 
 /// The call that makes a module.
 const MODULE: &str = "torch_utils.persistence._reconstruct_persistent_obj";
@@ -65,14 +65,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Described, String> {
         let (size, channels) = (g.count("img_resolution")?, g.count("img_channels")?);
         let xflip = file.pickle.member(root, "training_set_kwargs");
         let xflip = xflip.and_then(|kwargs| file.pickle.member(kwargs, "xflip"));
-        Facts {
+        Facts::Stylegan2(StyleFacts {
             size,
             channels,
             classes: g.count("c_dim")?,
             mirror: xflip == Some(&Value::Bool(true)),
             generator: generator(g, size, of_g)?,
             discriminator: discriminator(d, size, of_d)?,
-        }
+        })
     };
     let parts = described.into_iter().map(|(part, _, tensors)| (part, tensors)).collect();
     Described::new(bytes, facts, parts)

@@ -8,7 +8,7 @@ use fledge_archives::pickle::{Names, Value};
 use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 
-use super::described::{AVERAGE, Described, FILTER, Facts, Tensors, Widths};
+use super::described::{AVERAGE, Described, FILTER, Facts, StyleFacts, Tensors, Widths};
 
 /// The names of networks in a file, and the files that they have in a checkpoint.
 const NETWORKS: [(&str, &str); 3] = [("g_ema", "ema"), ("g", "generator"), ("d", "discriminator")];
@@ -17,7 +17,7 @@ const LAYERS: usize = 64;
 /// Group size of the minibatch standard deviation (`Discriminator.stddev_group`).
 const GROUP: usize = 4;
 
-const NAMES: Names<'static> = Names { known: &is_known, of: "network file" };
+pub(super) const NAMES: Names<'static> = Names { known: &is_known, of: "network file" };
 
 /// The flags of the command line are saved, too.
 fn is_known(module: &str, name: &str) -> bool {
@@ -28,20 +28,19 @@ fn is_known(module: &str, name: &str) -> bool {
 ///
 /// # Errors
 /// If it is something else, or damaged; the error is a sentence.
-pub(super) fn read(bytes: &[u8]) -> Result<Described, String> {
-    let file = TorchFile::read(bytes, &NAMES)?;
+pub(super) fn read(bytes: &[u8], file: &TorchFile<'_>) -> Result<Described, String> {
     let root = file.pickle.root();
     let member = |name: &str| file.pickle.member(root, name);
     let average = match member("latent_avg") {
         None | Some(Value::None) => None,
         Some(value) => file.tensor(value, &NAMES)?.map(|tensor| tensor.squeezed(1)),
     };
-    let ema = tensors(&file, member("g_ema").ok_or("it has no network g_ema")?)?;
+    let ema = tensors(file, member("g_ema").ok_or("it has no network g_ema")?)?;
     let size = generator_size(&ema)?;
     let mut parts = BTreeMap::new();
     for (name, part) in NETWORKS {
         let Some(value) = member(name) else { continue };
-        let found = tensors(&file, value)?;
+        let found = tensors(file, value)?;
         let mut renamed = Tensors::new();
         for (theirs, tensor) in found {
             let ours = match part {
@@ -126,7 +125,14 @@ fn facts(size: usize, parts: &BTreeMap<&'static str, Tensors>) -> Result<Facts, 
         (discriminator.channel_base, discriminator.channel_max) = (base, most);
     }
     let channels = extent("synthesis.b4.torgb.bias", 0)?;
-    Ok(Facts { size, channels, classes: 0, mirror: false, generator, discriminator })
+    Ok(Facts::Stylegan2(StyleFacts {
+        size,
+        channels,
+        classes: 0,
+        mirror: false,
+        generator,
+        discriminator,
+    }))
 }
 
 /// Our name of a generator's tensor, and the number of its axes where theirs has more of extent 1.
