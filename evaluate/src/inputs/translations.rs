@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 use shared::cli::UsageError;
-use shared::dataset::{Dataset, DatasetError};
+use shared::dataset::{Dataset, DatasetError, MANIFEST};
 use shared::direction::Direction;
 use shared::metrics::halves::Halves;
 use shared::metrics::resize::RgbPicture;
@@ -15,8 +15,6 @@ use shared::metrics::source::{PictureSource, SourceError};
 use shared::nn::device::arithmetic;
 use shared::nn::run::{Run, Which, open_checkpoint};
 use shared::nn::sampler::{Drawn, Manner, Sampler, Weights};
-
-use super::InputKind;
 
 /// A run that translates, and what it is to translate.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +38,7 @@ pub struct Translated<'a> {
 /// # Errors
 /// When its checkpoint cannot be read.
 pub fn direction_of(path: &Path, checkpoint: Which) -> Result<Option<Direction>> {
-    if InputKind::of(path) != InputKind::Run || !path.is_dir() {
+    if !Run::is_run(path) {
         return Ok(None);
     }
     let config = open_checkpoint(path, checkpoint)?.meta.config;
@@ -70,9 +68,9 @@ impl Translations {
         let Translated { real, fake, checkpoint, direction, device, split } = *wanted;
         let refused = |what: String| UsageError(format!("--fake {}: {what}", fake.display()));
         let paired = |dataset: &Dataset| dataset.manifest().paired;
-        let dataset = match InputKind::of(real) {
-            InputKind::Dataset => Some(Dataset::open(real)?).filter(paired),
-            _ => None,
+        let dataset = match real.join(MANIFEST).is_file() {
+            true => Some(Dataset::open(real)?).filter(paired),
+            false => None,
         };
         let Some(dataset) = dataset else {
             let what = format!(

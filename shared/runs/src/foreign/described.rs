@@ -17,6 +17,8 @@ use fledge_models::task::Part;
 const PRESET: &str = "stylegan2-ada";
 /// The same for generators that translate, whose trainer has a task for one of them.
 const TRANSLATOR: &str = "pix2pix";
+/// The largest height and width of pictures that a U-Net halves to a single pixel.
+const LARGEST: usize = 4096;
 /// Height and width of the pictures of generators.
 const SIZES: std::ops::RangeInclusive<usize> = 8..=1024;
 /// Height and width of the first features of a generator.
@@ -167,6 +169,9 @@ impl TranslatorFacts {
             networks::GeneratorConfig::ResnetTranslator(config) => config.width,
             _ => 1,
         };
+        if size > LARGEST {
+            return Err(UsageError(format!("its pictures are {size}×{size}; at most {LARGEST}")));
+        }
         if width > LONGEST {
             return Err(UsageError(format!("a layer has {width} features; at most {LONGEST}")));
         }

@@ -184,7 +184,7 @@ fn each_network_has_its_own_weights_and_all_files_those_of_the_first() {
 fn an_average_that_is_not_there_is_that_of_drawn_latents() {
     let with = open(&golden("rosinality.pt")).expect("sound");
     let config = with.meta.config.clone();
-    let described = rosinality::read(&bytes_of("rosinality.pt")).expect("sound");
+    let described = describe(&bytes_of("rosinality.pt")).expect("sound");
     let mut parts = described.parts;
     parts.get_mut("ema").expect("ema").remove(AVERAGE);
     assert_eq!(described::problems(&config, &parts), Vec::<String>::new());
@@ -248,30 +248,36 @@ fn tensors_that_are_missing_unused_or_misshapen_are_named_in_groups() {
 
 #[test]
 fn sizes_that_no_network_has_are_refused_before_anything_is_made_of_them() {
-    let with = |change: &dyn Fn(&mut described::Facts)| {
-        let mut facts = nvidia::read(&bytes_of("plain.pkl")).expect("sound").facts;
+    let with = |change: &dyn Fn(&mut described::StyleFacts)| {
+        let described = nvidia::read(&bytes_of("plain.pkl")).expect("sound");
+        let described::Facts::Stylegan2(mut facts) = described.facts else {
+            panic!("a translator")
+        };
         change(&mut facts);
-        facts.config(Path::new("x.pkl"), "0").map(drop).map_err(|e| e.to_string())
+        described::Facts::Stylegan2(facts)
+            .config(Path::new("x.pkl"), "0")
+            .map(drop)
+            .map_err(|e| e.to_string())
     };
     assert_eq!(with(&|_| ()), Ok(()));
     let huge = usize::MAX >> 1;
     for (change, named) in [
-        (&|f: &mut described::Facts| f.size = huge, "powers of two"),
-        (&|f: &mut described::Facts| f.size = 0, "powers of two"),
-        (&|f: &mut described::Facts| f.channels = 4, "4 channels"),
-        (&|f: &mut described::Facts| f.classes = huge, "classes"),
-        (&|f: &mut described::Facts| f.generator.styles = huge, "features"),
+        (&|f: &mut described::StyleFacts| f.size = huge, "powers of two"),
+        (&|f: &mut described::StyleFacts| f.size = 0, "powers of two"),
+        (&|f: &mut described::StyleFacts| f.channels = 4, "4 channels"),
+        (&|f: &mut described::StyleFacts| f.classes = huge, "classes"),
+        (&|f: &mut described::StyleFacts| f.generator.styles = huge, "features"),
         (
-            &|f: &mut described::Facts| {
+            &|f: &mut described::StyleFacts| {
                 (f.discriminator.channel_base, f.discriminator.channel_max) = (huge, huge)
             },
             "features",
         ),
-        (&|f: &mut described::Facts| f.generator.latent = 0, "generator.latent"),
-        (&|f: &mut described::Facts| f.generator.channel_max = 0, "generator.channel_max"),
-        (&|f: &mut described::Facts| f.discriminator.channel_base = 0, "channel_base"),
-        (&|f: &mut described::Facts| f.generator.mapping_layers = huge, "mapping_layers"),
-    ] as [(&dyn Fn(&mut described::Facts), &str); 10]
+        (&|f: &mut described::StyleFacts| f.generator.latent = 0, "generator.latent"),
+        (&|f: &mut described::StyleFacts| f.generator.channel_max = 0, "generator.channel_max"),
+        (&|f: &mut described::StyleFacts| f.discriminator.channel_base = 0, "channel_base"),
+        (&|f: &mut described::StyleFacts| f.generator.mapping_layers = huge, "mapping_layers"),
+    ] as [(&dyn Fn(&mut described::StyleFacts), &str); 10]
     {
         let error = with(change).expect_err(named);
         assert!(error.contains(named), "{error}");
