@@ -372,6 +372,22 @@ fn a_run_translates_the_sources_with_the_generator_of_the_direction() {
     }
     let targets = scratch.path("targets");
     folder(&targets, 6, val.iter().map(|[_, b]| b));
+    // As whole sets: the run's own translations, and those in the folder, against the same targets.
+    let fid = |real: &Path, fake: &Path| {
+        let network = ["--features", "random", "--device", "cpu", "--json", "--metrics", "fid,kid"];
+        let found =
+            scratch.run(&[&["--real", path(real), "--fake", path(fake)], &network[..]].concat());
+        assert!(found.status.success(), "{}", text(&found.stderr));
+        let output = text(&found.stdout);
+        let lines = output.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        lines
+            .map(|line| (line["value"].as_f64().expect("a value"), line["generated"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let (of_run, of_folder) = (fid(&data, &run), fid(&targets, &scratch.path("generator_ab")));
+    assert_eq!(of_run.len(), 2);
+    assert!(of_run.iter().all(|(value, count)| value.is_finite() && *count == 5), "{of_run:?}");
+    assert_eq!(of_run, of_folder);
     let error = refused(&scratch, &["--real", path(&targets), "--fake", path(&run)], 2);
     assert!(error.contains("no data set of pairs"), "{error}");
 }

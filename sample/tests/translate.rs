@@ -196,8 +196,10 @@ fn of_a_data_set_of_pairs_one_side_is_translated_and_a_sheet_shows_the_other_bes
         places.filter(|&place| sheet.cut(window(place)) == *picture).map(|(x, _)| x).next()
     };
     for [a, b] in &all[..3] {
-        let columns = [shown(a), shown(&translated(&ab, 1, a)), shown(b)].map(Option::unwrap);
-        assert!(columns.is_sorted() && columns[0] < columns[1] && columns[1] < columns[2]);
+        let there = translated(&ab, 1, a);
+        let columns = [a, &there, &translated(&ba, 1, &there), b];
+        let columns = columns.map(|picture| shown(picture).unwrap());
+        assert!(columns.is_sorted_by(|left, right| left < right), "{columns:?}");
     }
     assert!(shown(&all[3][0]).is_none());
     let flags = ["x.png", "--role", "generator_ab", "--direction", "BtoA"];

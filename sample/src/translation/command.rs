@@ -30,7 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   sample translate runs/maps --input photos --out maps               every picture of a folder, names and folders kept
   sample translate runs/maps --input maps-dataset --out fakes.zip    the val split of a data set of pairs, for `evaluate pairs`
-  sample translate runs/maps --input maps-dataset --out sheet.png    eight of them: source, translation, target
+  sample translate runs/maps --input maps-dataset --out sheet.png    eight of them: source, translation (of two generators also back), target
   sample translate runs/maps --input me.jpg --out map.png            one picture
   sample translate runs/horses --input zebras --out horses --direction BtoA
   sample translate runs/maps --input flight.mp4 --out maps.mp4       a video, by the program ffmpeg
@@ -172,6 +172,20 @@ fn directed(args: &mut TranslateArgs) -> Result<(Direction, bool)> {
     }
 }
 
+/// The generator of the other direction, of a run that has one.
+fn back(args: &TranslateArgs) -> Result<Option<Sampler>> {
+    let source = &args.source;
+    let config = open_checkpoint(&source.run, source.checkpoint)?.meta.config;
+    let other = config.settings.task.both_directions().and_then(|generators| {
+        generators.into_iter().find(|name| source.role.as_deref() != Some(*name))
+    });
+    let Some(other) = other else { return Ok(None) };
+    let (checkpoint, device) = (source.checkpoint, source.device.open()?);
+    let opened =
+        Sampler::open_role(&source.run, checkpoint, source.weights(), Some(other), &device)?;
+    Ok(Some(opened.0))
+}
+
 /// The pieces that the generator and the flags ask for.
 fn pieces(args: &TranslateArgs, sources: Sources) -> Result<Pieces, UsageError> {
     let tiles = args
@@ -219,10 +233,15 @@ struct Translator {
 impl Translator {
     /// The result for a picture of that name; `None` after a signal.
     fn result(&self, source: &Picture, name: &str) -> Option<Picture> {
+        self.by(&self.sampler, source, name)
+    }
+
+    /// The result of `sampler` for a picture of that name; `None` after a signal.
+    fn by(&self, sampler: &Sampler, source: &Picture, name: &str) -> Option<Picture> {
         let values = self.pieces.apply(source, |part, piece| {
             let going_on = self.stop.exit_code().is_none();
             let drawn = Drawn { seed: self.seed, name, piece };
-            going_on.then(|| self.sampler.translation(part, self.manner, drawn))
+            going_on.then(|| sampler.translation(part, self.manner, drawn))
         })?;
         Some(rounded(&values, source))
     }
@@ -239,8 +258,8 @@ fn one(args: &TranslateArgs, translator: &Translator, inputs: &Inputs) -> Result
     Ok(true)
 }
 
-/// The first pictures, each beside its result, and beside its target if it has one. Returns false
-/// after a signal.
+/// The first pictures, each beside its result, beside what the other generator makes of that if the
+/// run has one, and beside its target if it has one. Returns false after a signal.
 fn sheet(args: &TranslateArgs, translator: &Translator, inputs: &Inputs) -> Result<bool> {
     let still = still(&args.out);
     let _claim = still.claim(&args.source.run)?;
@@ -249,13 +268,16 @@ fn sheet(args: &TranslateArgs, translator: &Translator, inputs: &Inputs) -> Resu
     let read: Result<Vec<_>> =
         (0..shown.len()).map(|i| inputs.read(i, translator.channels)).collect();
     let read = read?;
-    let titles = ["source", "translation", "target"];
-    let columns = if inputs.has_targets() { 3 } else { 2 };
+    let back = back(args)?;
+    let titles = ["source", "translation"].into_iter();
+    let titles = titles.chain(back.is_some().then_some("and back"));
+    let titles = titles.chain(inputs.has_targets().then_some("target"));
     let words = Words {
         rows: shown.iter().map(|name| file_stem(name).to_owned()).collect(),
-        columns: titles[..columns].iter().map(|title| (*title).to_owned()).collect(),
+        columns: titles.map(str::to_owned).collect(),
         captions: Vec::new(),
     };
+    let columns = words.columns.len();
     let layout = Layout { columns, padding: still.padding };
     let largest = |side: fn(&Picture) -> u32| read.iter().map(|(p, _)| side(p)).max().unwrap_or(1);
     let cell = [largest(|p| p.width), largest(|p| p.height)];
@@ -263,7 +285,11 @@ fn sheet(args: &TranslateArgs, translator: &Translator, inputs: &Inputs) -> Resu
     let mut cells = Vec::new();
     for ((source, target), name) in read.into_iter().zip(shown) {
         let Some(result) = translator.result(&source, name) else { return Ok(false) };
-        cells.extend([source, result].into_iter().chain(target));
+        let again = back.as_ref().map(|sampler| translator.by(sampler, &result, name));
+        let Some(again) = again.map_or(Some(None), |again| again.map(Some)) else {
+            return Ok(false);
+        };
+        cells.extend([source, result].into_iter().chain(again).chain(target));
     }
     still.write(&layout.sheet(&cells, &words))?;
     tracing::info!("{} of {} pictures", shown.len(), names.len());

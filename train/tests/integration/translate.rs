@@ -177,6 +177,35 @@ fn a_sheet_shows_sources_translations_and_targets_of_held_out_pairs() {
 }
 
 #[test]
+fn translations_of_held_out_sources_are_measured_against_held_out_targets() {
+    let scratch = Scratch::new("translate-kid");
+    let weights = scratch.path("drawn.safetensors");
+    shared::metrics::inception::write_drawn(&weights, 0).unwrap();
+    let weights = weights.to_string_lossy().into_owned();
+    let measured = ["--weights", &weights, "--set", "evaluation.every=1"];
+    let (of_pairs, (of_two, more)) = (pairs(&scratch), two_sets(&scratch));
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    let turned = [PAIRED, &["--direction", "BtoA"]].concat();
+    for (name, data, flags, sides, count) in [
+        ("pairs", &of_pairs, PAIRED.to_vec(), ["A)", "B)"], 8),
+        ("turned", &of_pairs, turned, ["B)", "A)"], 8),
+        ("two", &of_two, [CYCLE, &more].concat(), ["a (val)", "b (val)"], 4),
+    ] {
+        let out = scratch.path(name);
+        succeed(command_with(data, &out, 2, &[&flags[..], &measured].concat()));
+        let lines = lines(&out, "stats.jsonl");
+        let kids: Vec<f64> = lines.iter().filter_map(|line| line["kid"].as_f64()).collect();
+        assert!(kids.len() == 2 && kids.iter().all(|kid| kid.is_finite()), "{name}: {kids:?}");
+        let of = &lines.last().unwrap()["kid_of"];
+        assert_eq!(of["pictures"], count, "{name}: {of}");
+        for (told, side) in of["translated"].as_array().unwrap().iter().zip(sides) {
+            assert!(told.as_str().unwrap().ends_with(side), "{name}: {told}");
+        }
+        assert!(out.join("checkpoints/best.json").exists(), "{name}");
+    }
+}
+
+#[test]
 fn the_pools_and_the_projector_are_in_the_checkpoint() {
     let scratch = Scratch::new("translate-parts");
     let (data, more) = two_sets(&scratch);
