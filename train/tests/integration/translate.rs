@@ -187,7 +187,7 @@ fn translations_of_held_out_sources_are_measured_against_held_out_targets() {
     let more: Vec<&str> = more.iter().map(String::as_str).collect();
     let turned = [PAIRED, &["--direction", "BtoA"]].concat();
     for (name, data, flags, sides, count) in [
-        ("pairs", &of_pairs, PAIRED.to_vec(), ["A)", "B)"], 8),
+        ("straight", &of_pairs, PAIRED.to_vec(), ["A)", "B)"], 8),
         ("turned", &of_pairs, turned, ["B)", "A)"], 8),
         ("two", &of_two, [CYCLE, &more].concat(), ["a (val)", "b (val)"], 4),
     ] {

@@ -23,7 +23,7 @@ const LARGE: usize = 1 << 16;
 /// Columns of the kernel that a task goes through at once: some rows of them fit the first-level
 /// cache.
 const BLOCK: usize = 1024;
-/// Rows of the kernel that a task multiplies with all windows.
+/// Rows of the kernel that a task takes with all windows.
 const ROWS: usize = 8;
 
 /// Returns true if this algorithm applies.
@@ -74,7 +74,14 @@ pub(super) fn input_gradient(g: &Geometry, grad: &[f32], weight: &[f32]) -> Buff
         let columns = i * block..window.min((i + 1) * block);
         let mut sums = vec![0.0; positions * columns.len()];
         let kernel = Columns { matrix: weight, width: window, columns: columns.clone() };
-        arch().dispatch(Combine { factors: grad, steps: [g.cout, 1], of: kernel, sums: &mut sums });
+        arch().dispatch(Combine {
+            factors: grad,
+            steps: [g.cout, 1],
+            of: kernel,
+            sums: &mut sums,
+            stride: columns.len(),
+            at: 0,
+        });
         for (position, sums) in sums.chunks(columns.len()).enumerate() {
             // SAFETY: these columns are of this task alone.
             let to = unsafe { to.take(position * window + columns.start, columns.len()) };
@@ -88,13 +95,14 @@ pub(super) fn input_gradient(g: &Geometry, grad: &[f32], weight: &[f32]) -> Buff
 pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let window = window(g);
     let windows = windows(g, x);
-    let mut dw = Buffer::any(g.cout * window);
-    dw.par_chunks_mut(window).enumerate().for_each(|(c, dw)| {
-        for (i, sums) in dw.chunks_mut(BLOCK).enumerate() {
-            sums.fill(0.0);
-            let columns = i * BLOCK..i * BLOCK + sums.len();
+    let mut dw = Buffer::zeros(g.cout * window);
+    dw.par_chunks_mut(ROWS * window).enumerate().for_each(|(i, dw)| {
+        // Block by block, so that the windows' part of a block is read from a cache.
+        for at in (0..window).step_by(BLOCK) {
+            let columns = at..window.min(at + BLOCK);
             let of = Columns { matrix: &windows, width: window, columns };
-            arch().dispatch(Combine { factors: &grad[c..], steps: [1, g.cout], of, sums });
+            let (factors, steps) = (&grad[i * ROWS..], [1, g.cout]);
+            arch().dispatch(Combine { factors, steps, of, sums: &mut *dw, stride: window, at });
         }
     });
     dw
@@ -237,34 +245,68 @@ struct Combine<'a> {
     factors: &'a [f32],
     steps: [usize; 2],
     of: Columns<'a>,
+    /// Rows of `stride` numbers, of which those from `at` on are added to.
     sums: &'a mut [f32],
+    stride: usize,
+    at: usize,
 }
 
 impl Combine<'_> {
-    /// Adds N rows of `of`, from `first` on, to all rows of `sums`.
+    /// Adds N rows of `of`, from `first` on, to all rows of `sums`, R at a time, which share what is
+    /// read.
     #[inline(always)]
-    fn add<S: Simd, const N: usize>(&mut self, simd: S, first: usize) {
-        let rows: [_; N] = std::array::from_fn(|k| self.of.vectors::<S>(first + k));
+    fn add<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize) {
         let width = self.of.columns.len();
-        for (r, sums) in self.sums.chunks_mut(width).enumerate() {
-            let factors: [f32; N] = std::array::from_fn(|k| {
-                self.factors[r * self.steps[0] + (first + k) * self.steps[1]]
-            });
-            let (sums, rest) = S::as_mut_simd_f32s(sums);
-            let vectors = rows.map(|(vectors, _)| &vectors[..sums.len()]);
-            let splat = factors.map(|factor| simd.splat_f32s(factor));
-            for (at, sum) in sums.iter_mut().enumerate() {
-                // In a register: the compiler cannot know that `sum` and the rows lie apart.
-                let mut total = *sum;
-                for (row, factor) in vectors.iter().zip(splat) {
-                    total = simd.mul_add_e_f32s(row[at], factor, total);
-                }
-                *sum = total;
+        let of: [_; N] = std::array::from_fn(|k| self.of.vectors::<S>(first + k));
+        for (i, rows) in self.sums.chunks_mut(R * self.stride).enumerate() {
+            let factor = |r: usize, k: usize| {
+                self.factors[(i * R + r) * self.steps[0] + (first + k) * self.steps[1]]
+            };
+            let mut rows = rows.chunks_mut(self.stride).map(|row| &mut row[self.at..][..width]);
+            let together: [Option<&mut [f32]>; R] = std::array::from_fn(|_| rows.next());
+            if together.iter().all(Option::is_some) {
+                let factors = std::array::from_fn(|r| std::array::from_fn(|k| factor(r, k)));
+                tile(simd, together.map(Option::unwrap_or_default), &of, &factors);
+                continue;
             }
-            for (at, sum) in rest.iter_mut().enumerate() {
-                for ((_, row), factor) in rows.iter().zip(factors) {
-                    *sum += row[at] * factor;
-                }
+            for (r, row) in together.into_iter().flatten().enumerate() {
+                tile(simd, [row], &of, &[std::array::from_fn(|k| factor(r, k))]);
+            }
+        }
+    }
+}
+
+/// Adds the rows of `of` to those of `sums`, each with its factor.
+#[inline(always)]
+fn tile<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    sums: [&mut [f32]; R],
+    of: &[(&[S::f32s], &[f32]); N],
+    factors: &[[f32; N]; R],
+) {
+    let splat = factors.map(|row| row.map(|factor| simd.splat_f32s(factor)));
+    let mut sums = sums.map(S::as_mut_simd_f32s);
+    let count = sums[0].0.len();
+    let vectors = of.map(|(vectors, _)| &vectors[..count]);
+    for sums in &mut sums {
+        let rest = &mut *sums.1;
+        assert!(sums.0.len() == count && of.iter().all(|(_, row)| row.len() == rest.len()));
+    }
+    for at in 0..count {
+        let read = vectors.map(|row| row[at]);
+        for ((sums, _), factors) in sums.iter_mut().zip(splat) {
+            // In a register: the compiler cannot know that sums and rows lie apart.
+            let mut total = sums[at];
+            for (row, factor) in read.into_iter().zip(factors) {
+                total = simd.mul_add_e_f32s(row, factor, total);
+            }
+            sums[at] = total;
+        }
+    }
+    for ((_, rest), factors) in sums.iter_mut().zip(factors) {
+        for (at, sum) in rest.iter_mut().enumerate() {
+            for ((_, row), factor) in of.iter().zip(factors) {
+                *sum += row[at] * factor;
             }
         }
     }
@@ -277,8 +319,8 @@ impl WithSimd for Combine<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let rows = self.of.rows();
         let fours = rows / 4 * 4;
-        (0..fours).step_by(4).for_each(|first| self.add::<S, 4>(simd, first));
-        (fours..rows).for_each(|first| self.add::<S, 1>(simd, first));
+        (0..fours).step_by(4).for_each(|first| self.add::<S, 2, 4>(simd, first));
+        (fours..rows).for_each(|first| self.add::<S, 2, 1>(simd, first));
     }
 }
 
