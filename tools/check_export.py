@@ -5,7 +5,7 @@ usage: check_export.py RUN... --fledge target/release/sample [--tolerance 1e-4]
 
 Needs torch, numpy, safetensors, onnx, onnxruntime and, for runs, pillow.
 
-A RUN is exported here; its pictures are those that `sample images` writes. They have 8 bits, so a value v in [0, 1] may lie half a step
+A RUN is exported here; its pictures are those that `sample images` writes, or `sample translate` of drawn pictures. They have 8 bits, so a value v in [0, 1] may lie half a step
 from its pixel besides the tolerance; onnxruntime and PyTorch are compared with each other in f32.
 A FOLDER holds, at any depth, cases: generator.onnx, generator.safetensors, the halves mapping.onnx and synthesis.onnx of a generator
 with styles, and expected.safetensors with fledge's own values in f32:
@@ -32,10 +32,10 @@ SEEDS = 16
 
 
 def made(folder, z, classes):
-    """The pictures that onnxruntime and PyTorch make with the files in `folder`."""
+    """The pictures that onnxruntime and PyTorch make with the files in `folder`, of latents or other pictures `z`."""
     onnx.checker.check_model(str(folder / "generator.onnx"), full_check=True)
     session = onnxruntime.InferenceSession(folder / "generator.onnx", providers=["CPUExecutionProvider"])
-    inputs = {"z": z, "class": classes}
+    inputs = {"z": z, "source": z, "class": classes}
     by_onnx = session.run(["images"], {port.name: inputs[port.name] for port in session.get_inputs()})[0]
     generator = Generator.load(folder / "generator.safetensors")
     by_torch = generator(torch.tensor(z), torch.tensor(classes))
@@ -75,10 +75,24 @@ def run(path, fledge):
 
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
-        for command in (["export", path, "--onnx", scratch / "generator.onnx", "--safetensors", scratch / "generator.safetensors"],
-                        ["latents", path, "--seeds", f"0-{SEEDS - 1}", "--out", scratch / "z.npy"],
-                        ["images", path, "--out", scratch / "images", "-n", str(SEEDS)]):
+
+        def sample(*command):
             subprocess.run([fledge, *command], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "RUST_LOG": "warn"})
+
+        sample("export", path, "--onnx", scratch / "generator.onnx", "--safetensors", scratch / "generator.safetensors")
+        source = onnx.load(scratch / "generator.onnx").graph.input[0]
+        if source.name == "source":
+            channels, height, width = (axis.dim_value for axis in source.type.tensor_type.shape.dim[1:])
+            given = np.random.default_rng(0).integers(0, 256, (SEEDS, height, width, channels), np.uint8)
+            (scratch / "given").mkdir()
+            for i, picture in enumerate(given):
+                Image.fromarray(picture.squeeze()).save(scratch / "given" / f"{i:02}.png")
+            drops = ["--dropout", "off"] if 'family = "unet"' in (path / "config.toml").read_text() else []
+            sample("translate", path, "--input", scratch / "given", "--out", scratch / "images", *drops)
+            np.save(scratch / "z.npy", given.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        else:
+            sample("latents", path, "--seeds", f"0-{SEEDS - 1}", "--out", scratch / "z.npy")
+            sample("images", path, "--out", scratch / "images", "-n", str(SEEDS))
         pixels = np.stack([np.asarray(Image.open(file)) for file in sorted((scratch / "images").glob("*.png"))]).reshape(SEEDS, -1)
         classes = len(Generator.load(scratch / "generator.safetensors").facts["classes"])
         pictures = made(scratch, np.load(scratch / "z.npy"), np.arange(SEEDS) % max(classes, 1))

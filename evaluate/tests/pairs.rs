@@ -381,7 +381,7 @@ fn a_run_translates_the_sources_with_the_generator_of_the_direction() {
         let output = text(&found.stdout);
         let lines = output.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         lines
-            .map(|line| (line["value"].as_f64().expect("a value"), line["generated"].clone()))
+            .map(|line| (line["value"].as_f64().expect("a value"), line["generated_count"].clone()))
             .collect::<Vec<_>>()
     };
     let (of_run, of_folder) = (fid(&data, &run), fid(&targets, &scratch.path("generator_ab")));

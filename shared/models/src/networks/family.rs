@@ -406,10 +406,10 @@ impl Generator {
     /// The graph that `options` describe.
     ///
     /// # Errors
-    /// If it applies dropout when sampling: an input then does not determine a picture. If a half is
-    /// asked for, and it has no styles.
+    /// If latent vectors do not determine a picture, for it applies dropout when sampling; a translator
+    /// is a graph without its dropout. If a half is asked for, and it has no styles.
     pub fn graph_of(&self, options: &GraphOptions) -> Result<Graph, UsageError> {
-        if self.drops_when_sampling() {
+        if matches!(self, Self::Dcgan(_)) && self.drops_when_sampling() {
             return Err(UsageError(
                 "export: this generator applies dropout when sampling (generator.dropout_sampling = true), which a file of \
                  fixed operations cannot; `sample images` makes its pictures"
