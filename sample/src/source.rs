@@ -133,7 +133,9 @@ impl SourceArgs {
         let (sampler, meta) =
             Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
         if self.run.is_file() {
-            tracing::info!("networks of another program; seeds are those of its generate.py");
+            let seeds =
+                if sampler.latents().is_ok() { "; seeds are those of its generate.py" } else { "" };
+            tracing::info!("networks of another program{seeds}");
         } else {
             tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
         }

@@ -30,7 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   sample translate runs/maps --input photos --out maps               every picture of a folder, names and folders kept
   sample translate runs/maps --input maps-dataset --out fakes.zip    the val split of a data set of pairs, for `evaluate pairs`
-  sample translate runs/maps --input maps-dataset --out sheet.png    eight of them: source, translation (of two generators also back), target
+  sample translate runs/maps --input maps-dataset --out sheet.png    eight of them: source, result (of two generators also back), target
   sample translate runs/maps --input me.jpg --out map.png            one picture
   sample translate runs/horses --input zebras --out horses --direction BtoA
   sample translate runs/maps --input flight.mp4 --out maps.mp4       a video, by the program ffmpeg
@@ -269,8 +269,8 @@ fn sheet(args: &TranslateArgs, translator: &Translator, inputs: &Inputs) -> Resu
         (0..shown.len()).map(|i| inputs.read(i, translator.channels)).collect();
     let read = read?;
     let back = back(args)?;
-    let titles = ["source", "translation"].into_iter();
-    let titles = titles.chain(back.is_some().then_some("and back"));
+    let titles = ["source", "result"].into_iter();
+    let titles = titles.chain(back.is_some().then_some("back"));
     let titles = titles.chain(inputs.has_targets().then_some("target"));
     let words = Words {
         rows: shown.iter().map(|name| file_stem(name).to_owned()).collect(),
