@@ -56,7 +56,7 @@ def main():
     memory = torch.channels_last if args.channels_last else torch.contiguous_format
     a, b = (torch.rand(args.batch, 3, args.size, args.size).mul(2).sub(1).to(memory_format=memory) for _ in range(2))
     given = {"A": a, "B": b, "A_paths": "", "B_paths": ""}
-    if hasattr(model, "data_dependent_initialize"):
+    if args.preset in ("cut", "fastcut"):
         model.data_dependent_initialize(given)
     for name in model.model_names:
         getattr(model, "net" + name).to(memory_format=memory)

@@ -151,6 +151,10 @@ fn ended(done: bool, args: &TranslateArgs, translator: &Translator) -> Result<En
 /// Settles `--direction` and `--role` by each other. Returns the direction, and true if the run has
 /// a generator for each.
 fn directed(args: &mut TranslateArgs) -> Result<(Direction, bool)> {
+    if args.source.run.is_file() {
+        // A file of another program holds one generator, and does not say what it translates.
+        return Ok((args.direction.unwrap_or_default(), false));
+    }
     let config = open_checkpoint(&args.source.run, args.source.checkpoint)?.meta.config;
     let (direction, generator) = config.translating(args.direction)?;
     let Some(generator) = generator else { return Ok((direction, false)) };
@@ -175,6 +179,9 @@ fn directed(args: &mut TranslateArgs) -> Result<(Direction, bool)> {
 /// The generator of the other direction, of a run that has one.
 fn back(args: &TranslateArgs) -> Result<Option<Sampler>> {
     let source = &args.source;
+    if source.run.is_file() {
+        return Ok(None);
+    }
     let config = open_checkpoint(&source.run, source.checkpoint)?.meta.config;
     let other = config.settings.task.both_directions().and_then(|generators| {
         generators.into_iter().find(|name| source.role.as_deref() != Some(*name))

@@ -99,6 +99,9 @@ impl Tensor {
     #[must_use]
     pub fn read(&self, file: &[u8]) -> Vec<u8> {
         let (size, count) = (self.float.size(), self.shape.iter().product::<usize>());
+        if self.is_contiguous() {
+            return file[self.bytes.start + self.offset * size..][..count * size].to_vec();
+        }
         let mut bytes = Vec::with_capacity(count * size);
         let mut index = vec![0; self.shape.len()];
         for _ in 0..count {
@@ -114,6 +117,16 @@ impl Tensor {
             }
         }
         bytes
+    }
+
+    /// Returns true if its numbers lie one behind the other in row-major order.
+    fn is_contiguous(&self) -> bool {
+        let mut step = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(extent, stride)| {
+            let follows = *extent == 1 || *stride == step;
+            step *= extent;
+            follows
+        })
     }
 }
 

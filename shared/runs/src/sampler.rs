@@ -274,7 +274,8 @@ impl Sampler {
             None => config.settings.task.shown(),
             Some(name) => config.settings.task.generator(name)?,
         };
-        let mut network = config.network(role, device);
+        // All values are loaded: drawing first ones takes seconds for a large network.
+        let mut network = config.outline(role, device);
         if let Err(error) = checkpoint.load(weights.part(role), &mut network) {
             // The process that trains the run may have replaced it with a newer one.
             let gone = !matches!(which, Which::Step(_)) && checkpoint.is_gone();
